@@ -31,6 +31,7 @@ DrainRequest = requests.DrainRequest
 Gateway = gateways.Gateway
 Service = model.Service
 _INTERRUPTED = loop.DrainResult((), {}, exceptions.ExitCode.INTERRUPTED)
+_TIMED_OUT = loop.DrainResult((), {}, exceptions.ExitCode.TIMEOUT)
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -115,8 +116,8 @@ def _drain(gateway: Gateway, request: DrainRequest) -> loop.DrainResult:
     else:
         ready, errors = modes.mark_all(gateway, checked.sources, request)
         errors.update(checked.errors)
-        if request.interrupt.requested:
-            return _interrupted(request, checked.sources, ready, errors)
+        if request.is_over():
+            return _ended_early(request, checked.sources, ready, errors)
     settled_from = clock.now()
     if any(service.enabled for service in checked.sources):
         settled_from += timing.LATE_ARRIVAL_SECONDS
@@ -124,8 +125,8 @@ def _drain(gateway: Gateway, request: DrainRequest) -> loop.DrainResult:
     board = boards.Board(gateway, clock, services)
     with hosts.add_errors(errors):
         seen = seen or _look(gateway, clock, request, ready, services)
-    if request.interrupt.requested and not request.policy.evacuate:
-        return _interrupted(request, checked.sources, ready, errors)
+    if request.is_over() and not request.policy.evacuate:
+        return _ended_early(request, checked.sources, ready, errors)
     for host, words in errors.items() if ready else ():
         # They are printed again in the end, which may be hours away.
         request.trouble(host, words)
@@ -154,25 +155,27 @@ def _drain(gateway: Gateway, request: DrainRequest) -> loop.DrainResult:
     return loop.with_errors(result, errors)
 
 
-def _interrupted(
+def _ended_early(
     request: DrainRequest,
     sources: abc.Sequence[Service],
     ready: abc.Sequence[Service],
     errors: dict[str, str],
 ) -> loop.DrainResult:
-    """Return the result of a drain that was interrupted before any move.
+    """Return the result of a drain that is over before any move.
 
     :param ready: the hosts that are in maintenance.
     """
-    words = _('interrupted: nothing was changed')
+    result, why = _INTERRUPTED, _('interrupted')
+    if not request.interrupt.requested:
+        result, why = _TIMED_OUT, _('--timeout passed')
+    words = _('%s: nothing was changed')
     if ready:
         words = _(
-            'interrupted: in maintenance, but nothing was moved. Run the same '
-            'command again to continue, or openstack host maintenance unset '
-            'to undo it'
+            '%s: in maintenance, but nothing was moved. Run the same command '
+            'again to continue, or openstack host maintenance unset to undo it'
         )
-    request.trouble(names.listed(ready or sources), words)
-    return loop.with_errors(_INTERRUPTED, errors)
+    request.trouble(names.listed(ready or sources), words % why)
+    return loop.with_errors(result, errors)
 
 
 def _check(gateway: Gateway, request: DrainRequest) -> _Checked:

@@ -266,15 +266,15 @@ def mark_all(
 ) -> tuple[list[Service], dict[str, str]]:
     """Put hosts into maintenance; return those that are, and errors.
 
-    Once the user has interrupted a drain, no other host is put there. Hosts
-    to evacuate are: they are forced down already.
+    Once a drain is over, as the user has interrupted it, say, no other host
+    is put there. Hosts to evacuate are: they are forced down already.
     """
     ready: list[Service] = []
     errors: dict[str, str] = {}
     named = {service.host: service for service in services}
     preparation = reporting.Preparation(request.report, clock.Clock())
     for host in preparation.each(named, _('putting it into maintenance')):
-        if request.interrupt.requested and not request.policy.evacuate:
+        if request.is_over() and not request.policy.evacuate:
             break
         with hosts.collect(errors, host):
             ready.append(_mark(gateway, named[host], request))

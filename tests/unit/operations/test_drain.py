@@ -182,6 +182,24 @@ class DrainTest(base.DrainTestCase):
         self.assertEqual(2, len(result.rows))
         self.assertLess(self.clock.now() - began_at, 46)
 
+    def test_timeout_ends_the_setting(self) -> None:
+        disable = self.cloud.disable
+
+        def slow(service: model.Service, reason: str) -> model.Service:
+            self.clock.sleep(20)
+            return disable(service, reason)
+
+        self.gateway.disable.side_effect = slow
+        result = self.maintenance.drain(
+            ['cmp01', 'cmp02'], timeout=15, report=self.listener
+        )
+        self.assertIs(Code.TIMEOUT, result.exit_code)
+        self.assertEqual(((), {}), (result.rows, result.errors))
+        self.assertTrue(self.cloud.hosts['cmp02'].enabled)
+        ((host, words),) = self.listener.troubles
+        self.assertEqual('cmp01', host)
+        self.assertIn('--timeout passed: in maintenance, but', words)
+
 
 Fits = forecast.Fits
 
