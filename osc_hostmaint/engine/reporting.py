@@ -63,15 +63,15 @@ class Preparation:
 
         :param doing: what, in words.
         """
-        for done, host in enumerate(hosts):
+        for done, host in enumerate(hosts, start=1):
+            yield host
             now = self._clock.now()
             pause = now - self._published_at
-            if pause >= timing.PREPARATION_SAID_SECONDS:
+            if pause >= timing.PREPARATION_SAID_SECONDS and done < len(hosts):
                 self._published_at = now
-                words = _('%(doing)s (%(done)d of %(all)d hosts done)')
+                words = _('%(doing)s: %(done)d of %(all)d hosts done')
                 words %= {'doing': doing, 'done': done, 'all': len(hosts)}
                 self._report.publish(events.Notice(host, words))
-            yield host
 
 
 class HostReporter:

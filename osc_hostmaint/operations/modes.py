@@ -273,7 +273,7 @@ def mark_all(
     errors: dict[str, str] = {}
     named = {service.host: service for service in services}
     preparation = reporting.Preparation(request.report, clock.Clock())
-    for host in preparation.each(named, _('putting it into maintenance')):
+    for host in preparation.each(named, _('setting maintenance')):
         if request.is_over() and not request.policy.evacuate:
             break
         with hosts.collect(errors, host):

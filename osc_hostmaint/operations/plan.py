@@ -205,7 +205,7 @@ def _with_full_hosts(
         return seen_, observing.notes
     roots = full_hosts.unseen(seen.snapshot, held)
     providers = []
-    for host in preparation.each(roots, _('listing its resources')):
+    for host in preparation.each(roots, _('listing resources')):
         provider = gateway.provider(root := roots[host])
         used = collections.Counter[str]()
         for allocations in held[host].values():

@@ -81,7 +81,7 @@ def see(
         for service in sources
     }
     servers = {}
-    for host in preparation.each(watchers, _('listing its servers')):
+    for host in preparation.each(watchers, _('listing servers')):
         query = decisions.Query(records=False, servers=True)
         servers[host] = tuple(watchers[host].look(query).servers.values())
     observing = snapshot.CapacityObserver(gateway, preparation)

@@ -94,7 +94,7 @@ class CapacityObserver:
             allocations = {
                 host: self._gateway.allocations(host)
                 for host in self._preparation.each(
-                    servers, _('listing its allocations')
+                    servers, _('listing allocations')
                 )
             }
         except exceptions.CloudError as error:

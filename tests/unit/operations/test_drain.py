@@ -196,7 +196,7 @@ class DrainTest(base.DrainTestCase):
         self.assertIs(Code.TIMEOUT, result.exit_code)
         self.assertEqual(((), {}), (result.rows, result.errors))
         self.assertTrue(self.cloud.hosts['cmp02'].enabled)
-        ((host, words),) = self.listener.troubles
+        host, words = self.listener.troubles[-1]
         self.assertEqual('cmp01', host)
         self.assertIn('--timeout passed: in maintenance, but', words)
 

@@ -9,12 +9,9 @@ from osc_hostmaint.planning import timing
 from tests.unit.operations import base
 
 HOSTS = ['cmp01', 'cmp02']
-MARKING = 'cmp02: putting it into maintenance (1 of 2 hosts done)'
-SERVERS = 'cmp02: listing its servers (1 of 2 hosts done)'
-ALLOCATIONS = [
-    f'cmp0{done + 1}: listing its allocations ({done} of 2 hosts done)'
-    for done in (0, 1)
-]
+MARKING = 'cmp01: setting maintenance: 1 of 2 hosts done'
+SERVERS = 'cmp01: listing servers: 1 of 2 hosts done'
+ALLOCATIONS = 'cmp01: listing allocations: 1 of 2 hosts done'
 
 
 class SlowAnswersTestCase(base.DrainTestCase):
@@ -40,17 +37,17 @@ class SlowAnswersTestCase(base.DrainTestCase):
     def test_drain(self) -> None:
         self.given_slow(timing.PREPARATION_SAID_SECONDS)
         self.maintenance.drain(HOSTS, report=self.listener)
-        self.assertEqual([MARKING, SERVERS, *ALLOCATIONS], self.published())
+        self.assertEqual([MARKING, SERVERS, ALLOCATIONS], self.published())
 
     def test_dry_run(self) -> None:
         self.given_slow(timing.PREPARATION_SAID_SECONDS)
         self.maintenance.preview(HOSTS, report=self.listener)
-        self.assertEqual([SERVERS, *ALLOCATIONS], self.published())
+        self.assertEqual([SERVERS, ALLOCATIONS], self.published())
 
     def test_plan(self) -> None:
         self.given_slow(timing.PREPARATION_SAID_SECONDS)
         self.maintenance.plan(HOSTS, report=self.listener)
-        self.assertEqual([SERVERS, *ALLOCATIONS], self.published())
+        self.assertEqual([SERVERS, ALLOCATIONS], self.published())
 
     def test_nothing_where_answers_are_quick(self) -> None:
         self.given_slow(timing.PREPARATION_SAID_SECONDS / 10)
