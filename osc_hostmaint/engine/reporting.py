@@ -51,9 +51,16 @@ class Publisher:
 class Preparation:
     """Publishes how far a run is, if what it does first takes long."""
 
-    def __init__(self, report: ports.Reporter, clock: ports.Clock):
+    def __init__(
+        self,
+        report: ports.Reporter,
+        clock: ports.Clock,
+        interrupt: ports.Interrupt | None = None,
+    ):
+        """:param interrupt: ends it; None: nothing does."""
         self._report = report
         self._clock = clock
+        self._interrupt = interrupt
         self._published_at = clock.now()
 
     def each(
@@ -62,9 +69,12 @@ class Preparation:
         """Yield hosts, for something to be done for one after the other.
 
         :param doing: what, in words.
+        :raises KeyboardInterrupt: the user wants to stop.
         """
         for done, host in enumerate(hosts, start=1):
             yield host
+            if self._interrupt and self._interrupt.requested:
+                raise KeyboardInterrupt
             now = self._clock.now()
             pause = now - self._published_at
             if pause >= timing.PREPARATION_SAID_SECONDS and done < len(hosts):

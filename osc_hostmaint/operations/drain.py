@@ -12,6 +12,7 @@ from osc_hostmaint import names
 from osc_hostmaint.engine import board as boards
 from osc_hostmaint.engine import loop
 from osc_hostmaint.engine import ports
+from osc_hostmaint.engine import reporting
 from osc_hostmaint.engine.capacity import destinations
 from osc_hostmaint.engine.capacity import dry_run
 from osc_hostmaint.i18n import _
@@ -63,13 +64,11 @@ def preview(gateway: Gateway, request: DrainRequest) -> dry_runs.Preview:
         for service in checked.sources:
             with hosts.collect(errors, service.host, exceptions.CloudError):
                 sources.append(modes.foresee(gateway, service, request))
+    clock = clocks.Clock()
     seen = dry_run.see(
-        gateway,
-        clocks.Clock(),
-        checked.services,
-        sources,
+        *(gateway, clock, checked.services, sources),
         request.policy,
-        request.report,
+        reporting.Preparation(request.report, clock),
     )
     preview = dry_run.assess(seen).preview
     known = {row.host for row in preview.rows} | errors.keys()
@@ -124,7 +123,11 @@ def _drain(gateway: Gateway, request: DrainRequest) -> loop.DrainResult:
     services |= {service.host: service for service in ready}
     board = boards.Board(gateway, clock, services)
     with hosts.add_errors(errors):
-        seen = seen or _look(gateway, clock, request, ready, services)
+        try:
+            seen = seen or _look(gateway, clock, request, ready, services)
+        except KeyboardInterrupt:
+            if not request.interrupt.requested:
+                raise
     if request.is_over() and not request.policy.evacuate:
         return _ended_early(request, checked.sources, ready, errors)
     for host, words in errors.items() if ready else ():
@@ -220,14 +223,13 @@ def _look(
     )
     if needless or not sources:
         return None
-    seen = None
+    seen, policy = None, request.policy
+    preparation = reporting.Preparation(
+        request.report, clock, request.interrupt
+    )
     try:
         seen = dry_run.assess(
-            dry_run.see(
-                *(gateway, clock, services, sources),
-                request.policy,
-                request.report,
-            )
+            dry_run.see(gateway, clock, services, sources, policy, preparation)
         )
     except exceptions.Unavailable as error:
         # The drain itself bears with an outage for longer.

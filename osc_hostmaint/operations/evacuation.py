@@ -10,6 +10,7 @@ from osc_hostmaint import exceptions
 from osc_hostmaint import model
 from osc_hostmaint.engine import heartbeat
 from osc_hostmaint.engine import ports
+from osc_hostmaint.engine import reporting
 from osc_hostmaint.engine.capacity import dry_run
 from osc_hostmaint.i18n import _
 from osc_hostmaint.nova import gateway as gateways
@@ -126,13 +127,16 @@ class EvacuationTargets:
         services: hosts.Services,
         sources: abc.Sequence[model.Service],
     ) -> dry_run.DryRun:
-        return dry_run.assess(
-            dry_run.see(
-                *(self._gateway, clock, services, sources),
-                self._request.policy,
-                self._request.report,
-            )
+        request = self._request
+        preparation = reporting.Preparation(
+            request.report, clock, request.interrupt
         )
+        seen = dry_run.see(
+            *(self._gateway, clock, services, sources),
+            request.policy,
+            preparation,
+        )
+        return dry_run.assess(seen)
 
     def _check_interrupt(self) -> None:
         if self._request.interrupt.requested:

@@ -10,7 +10,6 @@ from osc_hostmaint import mark
 from osc_hostmaint import model
 from osc_hostmaint import names
 from osc_hostmaint import text
-from osc_hostmaint.engine import ports
 from osc_hostmaint.engine import reporting
 from osc_hostmaint.engine.capacity import dry_run
 from osc_hostmaint.engine.capacity import snapshot
@@ -49,9 +48,9 @@ def plan(gateway: Gateway, request: requests.PlanRequest) -> plans.Plan:
         for service in chosen
         if service.host not in never
     ]
-    seen = dry_run.see(
-        *(gateway, clocks.Clock(), services, sources), policy, request.report
-    )
+    clock = clocks.Clock()
+    preparation = reporting.Preparation(request.report, clock)
+    seen = dry_run.see(gateway, clock, services, sources, policy, preparation)
     if seen.unknown:
         raise exceptions.Refused(seen.unknown)
     rows = collections.defaultdict(list)
@@ -60,7 +59,7 @@ def plan(gateway: Gateway, request: requests.PlanRequest) -> plans.Plan:
     for service in sources:
         if why := unplanned.stays(service.host, rows[service.host]):
             never[service.host] = why
-    capacity, more = _with_full_hosts(gateway, seen, request.report)
+    capacity, more = _with_full_hosts(gateway, seen, preparation)
     made = plans.plan(
         plans.Seen(
             snapshot=capacity,
@@ -192,11 +191,10 @@ def _is_others(service: Service) -> bool:
 
 
 def _with_full_hosts(
-    gateway: Gateway, seen: dry_run.Seen, report: ports.Reporter
+    gateway: Gateway, seen: dry_run.Seen, preparation: reporting.Preparation
 ) -> tuple[snapshots.CapacitySnapshot, list[str]]:
     """Return who may take servers now or once drained, and notices."""
     held = seen.usage.allocations or {}
-    preparation = reporting.Preparation(report, clocks.Clock())
     if not seen.snapshot.hosts:
         # Where no server needs room, nobody has asked for them.
         observing = snapshot.CapacityObserver(gateway, preparation)

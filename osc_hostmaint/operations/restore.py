@@ -12,6 +12,7 @@ from osc_hostmaint import mark as marks
 from osc_hostmaint import model
 from osc_hostmaint.engine import board as boards
 from osc_hostmaint.engine import loop
+from osc_hostmaint.engine import reporting
 from osc_hostmaint.engine.capacity import destinations
 from osc_hostmaint.engine.restore import capacity
 from osc_hostmaint.engine.restore import loop as restore_loop
@@ -58,8 +59,9 @@ def preview(gateway: Gateway, request: RestoreRequest) -> dry_runs.Preview:
     ]
     notes += [_still_in_maintenance(services[host]) for host in unset]
     # Placement has it disabled still, so its service is taken as it is.
+    preparation = reporting.Preparation(request.report, clock)
     _by_home, found = capacity.look(
-        *(gateway, clock, services, plans), request.policy, request.report
+        gateway, services, plans, request.policy, preparation
     )
     seen = found.preview
     return dataclasses.replace(
@@ -175,8 +177,9 @@ def _restore(
     seen = None
     wanted = not request.skip_capacity_check
     if wanted and any(each.groups for each in plans):
+        preparation = reporting.Preparation(request.report, clock)
         by_home, seen = capacity.look(
-            gateway, clock, services, plans, policy, request.report
+            gateway, services, plans, policy, preparation
         )
         for note in seen.preview.notes:
             request.trouble(', '.join(p.home.host for p in plans), note)

@@ -64,18 +64,16 @@ def see(
     services: abc.Mapping[str, model.Service],
     sources: abc.Sequence[model.Service],
     policy: policies.Policy,
-    report: ports.Reporter,
+    preparation: reporting.Preparation,
 ) -> Seen:
     """Look at hosts that are to be drained, and at who may take servers.
 
     :param services: of all hosts, by host.
     :param sources: of the hosts to drain, as they will be: with our mark.
-    :param report: receives how far this is, if it takes long.
     :raises CloudError: Nova refused a request, or did not answer. If
         Placement does not answer, capacity is unknown, and the notes say so.
     """
     board = boards.Board(gateway, clock, services)
-    preparation = reporting.Preparation(report, clock)
     watchers = {
         service.host: observer.Observer(board, service, policy)
         for service in sources

@@ -22,11 +22,10 @@ from osc_hostmaint.planning.host import decision as decisions
 
 def look(
     gateway: ports.Gateway,
-    clock: ports.Clock,
     services: abc.Mapping[str, model.Service],
     plans: abc.Collection[plan.RestorePlan],
     policy: policies.Policy,
-    report: ports.Reporter,
+    preparation: reporting.Preparation,
 ) -> tuple[dict[str, dry_runs.Preview], dry_run.DryRun]:
     """Return whether servers fit on their old hosts: by home, and in all.
 
@@ -34,9 +33,7 @@ def look(
     the notes say so.
 
     :param services: of all hosts, by host.
-    :param report: receives how far this is, if it takes long.
     """
-    preparation = reporting.Preparation(report, clock)
     observing = snapshot.CapacityObserver(gateway, preparation)
     moving = [_moving(each) for each in plans]
     servers: dict[str, list[model.Server]] = collections.defaultdict(list)

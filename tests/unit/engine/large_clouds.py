@@ -234,7 +234,7 @@ class Cloud(Answers):
         return dry_run.assess(
             dry_run.see(
                 *(gateway, Clock(), services, [source], policy),
-                reporting.Publisher(),
+                reporting.Preparation(reporting.Publisher(), Clock()),
             )
         )
 

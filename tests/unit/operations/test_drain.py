@@ -139,6 +139,23 @@ class DrainTest(base.DrainTestCase):
         self.assertEqual([('disable', 'cmp01')], self.changes())
         self.gateway.unconfirmed.assert_not_called()
 
+    def test_interrupted_while_hosts_are_looked_at(self) -> None:
+        interrupt = interrupts.Interrupt()
+
+        def servers(host: str) -> list[model.Server]:
+            interrupt.requested = True
+            return self.cloud.servers(host)
+
+        self.gateway.servers.side_effect = servers
+        result = self.maintenance.drain(
+            ['cmp01', 'cmp02'], interrupt=interrupt, report=self.listener
+        )
+        self.gateway.servers.assert_called_once()
+        self.assertIs(Code.INTERRUPTED, result.exit_code)
+        ((hosts, words),) = self.listener.troubles
+        self.assertEqual('cmp01, cmp02', hosts)
+        self.assertIn('in maintenance, but nothing was moved', words)
+
     def test_not_permitted(self) -> None:
         self.gateway.disable.side_effect = exceptions.NotPermitted('no')
         with self.assertRaises(exceptions.NotPermitted):

@@ -72,7 +72,8 @@ def _bring(run, expectations, *, looks) -> loop.DrainResult:
     seen = None
     if looks and any(each.groups for each in plans):
         _by_home, seen = capacity.look(
-            *(client, clock, services, plans, policy), reporting.Publisher()
+            *(client, services, plans, policy),
+            reporting.Preparation(reporting.Publisher(), clock),
         )
     run.blind = seen is None or not seen.known
     if seen and seen.preview.capacity_forecast.misfits:

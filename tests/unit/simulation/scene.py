@@ -142,7 +142,7 @@ def _drain(guided: bool, run: Run) -> loop.DrainResult:
             run.dry_run = dry_run.assess(
                 dry_run.see(
                     *(client, clock, services, sources, policy),
-                    reporting.Publisher(),
+                    reporting.Preparation(reporting.Publisher(), clock),
                 )
             )
         run.blind = run.dry_run is None

@@ -54,7 +54,7 @@ class DryRunTestCase(unit.TestCase):
             services,
             [services[scene.SOURCE]],
             policy or policies.Policy(),
-            reporting.Publisher(),
+            reporting.Preparation(reporting.Publisher(), self.clock),
         )
         found = dry_run.assess(seen)
         self.assertEqual([], self.client.posted)
