@@ -16,8 +16,8 @@ from osc_hostmaint.engine import host_loop
 from osc_hostmaint.engine import loop
 from osc_hostmaint.engine import observer
 from osc_hostmaint.engine import ports
-from osc_hostmaint.engine import shared as shared_
 from osc_hostmaint.engine.capacity import destinations
+from osc_hostmaint.engine.restore import combined
 from osc_hostmaint.engine.restore import places
 from osc_hostmaint.engine.restore import plan
 from osc_hostmaint.i18n import _
@@ -46,13 +46,13 @@ def restore(
     """
     groups = [group for each in plans for group in each.groups]
     reporters = {
-        each.home.host: shared_.CombinedReporter(
+        each.home.host: combined.CombinedReporter(
             each.home.host, request.report, each.to_restore, len(each.groups)
         )
         for each in plans
         if each.groups
     }
-    shares = shared_.share(
+    shares = combined.share(
         picker, [(g.service.host, {s.id for s in g.servers}) for g in groups]
     )
     hosts = [

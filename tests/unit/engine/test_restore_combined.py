@@ -8,7 +8,7 @@ from unittest import mock
 from osc_hostmaint import events
 from osc_hostmaint.engine import ports
 from osc_hostmaint.engine import reporting
-from osc_hostmaint.engine import shared as shared_
+from osc_hostmaint.engine.restore import combined
 from osc_hostmaint.planning import policy as policies
 from osc_hostmaint.planning.host import decision as decisions
 from osc_hostmaint.planning.server import memory as memories
@@ -36,7 +36,7 @@ class TestCombinedReporter(unit.TestCase):
     def setUp(self) -> None:
         self.listener = builders.Listener()
         rows = [waiting('vm1'), waiting('vm2')]
-        self.reporter = shared_.CombinedReporter(HOME, self.listener, rows, 2)
+        self.reporter = combined.CombinedReporter(HOME, self.listener, rows, 2)
 
     def kinds(self) -> list[str]:
         """Return the types of the events, all of which are of the home."""
@@ -111,7 +111,7 @@ class TestCombinedReporter(unit.TestCase):
 class TestSharedDestinations(unit.TestCase):
     def setUp(self) -> None:
         self.inner = mock.create_autospec(ports.Destinations, instance=True)
-        self.first, self.other, self.second = shared_.share(
+        self.first, self.other, self.second = combined.share(
             self.inner,
             [(AWAY, {'vm1', 'vm3'}), (FAR, {'vm9'}), (AWAY, {'vm2'})],
         )
