@@ -116,43 +116,54 @@ def _unset_and_restore(
     services = _checked(gateway, request)
     since: dict[str, requests.Since] = {}
     errors: dict[str, str] = {}
-    for host in dict.fromkeys(request.hosts):
-        mark = services[host].mark
-        if request.interrupt.requested:
-            raise KeyboardInterrupt
-        with hosts.collect(errors, host):
-            modes.unset_maintenance(
-                gateway, host, request.report, force=force, restoring=True
-            )
+    try:
+        for host in dict.fromkeys(request.hosts):
+            if request.interrupt.requested:
+                raise KeyboardInterrupt
+            mark = services[host].mark
+            # The mark that has it may be gone even if no answer comes.
             since[host] = mark.since if mark else requests.SINCE
-            if not mark:
+            with hosts.collect(errors, host):
+                modes.unset_maintenance(
+                    gateway, host, request.report, force=force, restoring=True
+                )
+            if host in errors:
+                del since[host]
+            elif not mark:
                 words = _(
                     'the start of its maintenance is not known: the servers '
                     'that left it within the last %d days are brought back '
                     '(for another time, use restore --since <time>)'
                 )
                 request.trouble(host, words % requests.SINCE.days)
-    try:
-        services = hosts.all_services(gateway)
-        result = _restore(gateway, request, services, since)
-    except exceptions.CloudError as error:
-        where = ', '.join(since)
-        errors[where] = _(
-            '%(hosts)s: in service again, but nothing was brought back: '
-            '%(error)s'
-        ) % {'hosts': where, 'error': error}
-        return loop.with_errors(_NOTHING, errors)
+        result = _restore_after_unset(gateway, request, since)
+    except KeyboardInterrupt:
+        result = loop.DrainResult((), {}, exceptions.ExitCode.INTERRUPTED)
     if result.exit_code is not exceptions.ExitCode.DONE:
         words = _(
             'to bring back the others, run: openstack host maintenance '
             'restore %(host)s --since %(since)s'
         )
         for host, begin in since.items():
-            # The mark that had it is gone.
             if isinstance(begin, datetime.datetime):
                 told = {'host': host, 'since': marks.iso(begin)}
                 request.trouble(host, words % told)
     return loop.with_errors(result, errors)
+
+
+def _restore_after_unset(
+    gateway: Gateway, request: RestoreRequest, since: SinceByHost
+) -> loop.DrainResult:
+    try:
+        services = hosts.all_services(gateway)
+        return _restore(gateway, request, services, since)
+    except exceptions.CloudError as error:
+        where = ', '.join(since)
+        words = _(
+            '%(hosts)s: in service again, but nothing was brought back: '
+            '%(error)s'
+        ) % {'hosts': where, 'error': error}
+        return loop.with_errors(_NOTHING, {where: words})
 
 
 def _checked(gateway: Gateway, request: RestoreRequest) -> hosts.Services:

@@ -247,6 +247,26 @@ class TestUnsetAndRestore(restore_base.RestoreTestCase):
         words = rf'restore {HOME} --since \S+Z$'
         self.assertRegex(done.recorder.troubles[-1], words)
 
+    @unit.cases('enable', 'left')
+    def test_stopped_the_way_on_is_said(self, kind):
+        """The mark is gone, and with it since when servers count."""
+        self.cloud.disable(FAR)
+
+        def stop(asked: faults_.Request) -> None:
+            if asked.kind == kind:
+                raise KeyboardInterrupt
+
+        done = self.restore(HOME, FAR, faults=stop)
+        self.assertIs(Code.INTERRUPTED, done.result.exit_code)
+        words = rf'(?m)restore {HOME} --since \S+Z$'
+        self.assertRegex('\n'.join(done.recorder.troubles), words)
+
+    def test_failed_the_way_on_is_said(self):
+        done = self.restore(faults=restore_base.dropping('moves'))
+        self.assert_failed(done, 'nothing was brought back')
+        words = rf'restore {HOME} --since \S+Z$'
+        self.assertRegex(done.recorder.troubles[-1], words)
+
     def test_a_host_that_is_not_ours(self):
         self.cloud.disable(FAR, 'broken fan')
         done = self.restore(HOME, FAR)
