@@ -172,6 +172,9 @@ def _ended_early(
     if not request.interrupt.requested:
         result, why = _TIMED_OUT, _('--timeout passed')
     words = _('%s: nothing was changed')
+    if errors:
+        # It is not known what has become of a request that failed.
+        words = _('%s: nothing was moved')
     if ready:
         words = _(
             '%s: in maintenance, but nothing was moved. Run the same command '

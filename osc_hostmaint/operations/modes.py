@@ -276,6 +276,15 @@ def mark_all(
     for host in preparation.each(named, _('setting maintenance')):
         if request.is_over() and not request.policy.evacuate:
             break
-        with hosts.collect(errors, host):
-            ready.append(_mark(gateway, named[host], request))
+        try:
+            with hosts.collect(errors, host):
+                ready.append(_mark(gateway, named[host], request))
+        except KeyboardInterrupt:
+            if request.policy.evacuate or not request.interrupt.requested:
+                raise
+            words = _(
+                '%(host)s may be in maintenance, as its request was '
+                'interrupted: see openstack host maintenance show %(host)s'
+            )
+            errors[host] = words % {'host': host}
     return ready, errors

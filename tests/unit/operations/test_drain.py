@@ -124,6 +124,42 @@ class DrainTest(base.DrainTestCase):
         self.assertEqual('cmp01, cmp02', event.host)
         self.assertIn('interrupted: nothing was changed', event.reason)
 
+    def test_interrupted_twice_while_one_is_set(self) -> None:
+        """Nova hangs: whether it took the request is not known."""
+        interrupt = interrupts.Interrupt()
+
+        def disable(service: model.Service, reason: str) -> model.Service:
+            if service.host == 'cmp01':
+                return self.cloud.disable(service, reason)
+            interrupt.requested = True
+            raise KeyboardInterrupt
+
+        self.gateway.disable.side_effect = disable
+        result = self.maintenance.drain(
+            ['cmp01', 'cmp02'], interrupt=interrupt, report=self.listener
+        )
+        self.assertIs(Code.INTERRUPTED, result.exit_code)
+        self.assertEqual({'cmp02'}, {*result.errors})
+        self.assertIn('may be in maintenance', result.errors['cmp02'])
+        host, words = self.listener.troubles[-1]
+        self.assertEqual('cmp01', host)
+        self.assertIn('in maintenance, but nothing was moved', words)
+
+    def test_interrupted_while_the_only_one_is_set(self) -> None:
+        interrupt = interrupts.Interrupt()
+
+        def disable(*_args: ty.Any) -> None:
+            interrupt.requested = True
+            raise exceptions.Unavailable('no answer')
+
+        self.gateway.disable.side_effect = disable
+        result = self.maintenance.drain(
+            ['cmp01'], interrupt=interrupt, report=self.listener
+        )
+        self.assertIs(Code.INTERRUPTED, result.exit_code)
+        ((_host, words),) = self.listener.troubles
+        self.assertNotIn('nothing was changed', words)
+
     def test_interrupted_before_anything_is_moved(self) -> None:
         interrupt = interrupts.Interrupt()
         groups = self.gateway.groups
