@@ -90,6 +90,7 @@ class HostLoop:
         except exceptions.Unavailable as error:
             self._note_outage(error)
         except exceptions.CloudError as error:
+            self.outage = None
             self.give_up(error)
         else:
             self.outage = self._down_since = None

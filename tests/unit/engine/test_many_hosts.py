@@ -63,3 +63,22 @@ class TestManyHosts(drain_base.DrainTestCase):
         self.assertIn(host, SOURCES)
         # Each time that it has looked in vain.
         self.assertGreater(len(run.recorder.troubled), 1)
+
+    def test_a_refusal_ends_an_outage(self) -> None:
+        """The API answers again, if not as one host needs it."""
+        times: list[float] = []
+        again: list[faults.Request] = []
+
+        def fails(request: faults.Request) -> faults.Fault | None:
+            if request.time < timeline.START + 60:
+                return None
+            times.append(request.time)
+            if request.time < times[0] + timing.OUTAGE_LIMIT_SECONDS:
+                return faults.DROPPED
+            again.append(request)
+            return faults.NOT_PERMITTED if len(again) == 1 else None
+
+        run = self.drain(
+            cloud(seconds=100), *SOURCES[:2], faults=fails, code=Code.FAILED
+        )
+        self.assertEqual(1, len(run.result.errors))
