@@ -49,10 +49,11 @@ def servers(count: int) -> str:
 def share_used(area: batch_rules.Area, rules: batch_rules.Rules) -> Never:
     """Return that other hosts use up the share of an area."""
     out = sorted(rules.out & area.hosts)
-    more = f' and {len(out) - 3} others' if len(out) > 3 else ''
+    more = f' and {len(out) - 3} others' if len(out) > 4 else ''
+    named = ', '.join(out[:3] if more else out)
     return Never(
         Code.SHARE_USED,
-        f'{", ".join(out[:3])}{more} of {area.name} ({len(area.hosts)} hosts) '
+        f'{named}{more} of {area.name} ({len(area.hosts)} hosts) '
         f'{"is" if len(out) == 1 else "are"} out of service, and --share '
         f'{rules.share} allows no more: put hosts back into service, or plan '
         'with a larger share',

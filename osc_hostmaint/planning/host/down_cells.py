@@ -38,9 +38,10 @@ def hint(hosts: abc.Collection[str]) -> str:
     if not hosts:
         return ''
     names = sorted(hosts)
-    more = f' and {len(names) - 3} others' if len(names) > 3 else ''
+    more = f' and {len(names) - 3} others' if len(names) > 4 else ''
+    named = ', '.join(names[:3] if more else names)
     return (
-        f'the cell of {", ".join(names[:3])}{more} does not answer, so some '
+        f'the cell of {named}{more} does not answer, so some '
         'requests to Nova fail (lists, if [api] '
         'list_records_by_skipping_down_cells is false)'
     )

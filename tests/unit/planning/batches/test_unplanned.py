@@ -36,7 +36,7 @@ class UnplannedTestCase(unit.TestCase):
 
     @unit.cases(
         ('b', 'b of aggregate rack (20 hosts) is out of service'),
-        ('bcd', 'b, c, d of aggregate'),
+        ('bcde', 'b, c, d, e of aggregate'),
         ('bcdef', 'b, c, d and 2 others of aggregate rack (20 hosts) are out'),
     )
     def test_share_used(self, out, words) -> None:
