@@ -55,12 +55,12 @@ class Preparation:
         self,
         report: ports.Reporter,
         clock: ports.Clock,
-        interrupt: ports.Interrupt | None = None,
+        stopping: abc.Callable[[], bool] = bool,
     ):
-        """:param interrupt: ends it; None: nothing does."""
+        """:param stopping: tells whether to end it."""
         self._report = report
         self._clock = clock
-        self._interrupt = interrupt
+        self._stopping = stopping
         self._published_at = clock.now()
 
     def each(
@@ -69,11 +69,11 @@ class Preparation:
         """Yield hosts, for something to be done for one after the other.
 
         :param doing: what, in words.
-        :raises KeyboardInterrupt: the user wants to stop.
+        :raises KeyboardInterrupt: it is to end.
         """
         for done, host in enumerate(hosts, start=1):
             yield host
-            if self._interrupt and self._interrupt.requested:
+            if self._stopping():
                 raise KeyboardInterrupt
             now = self._clock.now()
             pause = now - self._published_at

@@ -126,7 +126,7 @@ def _drain(gateway: Gateway, request: DrainRequest) -> loop.DrainResult:
         try:
             seen = seen or _look(gateway, clock, request, ready, services)
         except KeyboardInterrupt:
-            if not request.interrupt.requested:
+            if not request.is_over():
                 raise
     if request.is_over() and not request.policy.evacuate:
         return _ended_early(request, checked.sources, ready, errors)
@@ -227,9 +227,7 @@ def _look(
     if needless or not sources:
         return None
     seen, policy = None, request.policy
-    preparation = reporting.Preparation(
-        request.report, clock, request.interrupt
-    )
+    preparation = reporting.Preparation(request.report, clock, request.is_over)
     try:
         seen = dry_run.assess(
             dry_run.see(gateway, clock, services, sources, policy, preparation)

@@ -129,7 +129,7 @@ class EvacuationTargets:
     ) -> dry_run.DryRun:
         request = self._request
         preparation = reporting.Preparation(
-            request.report, clock, request.interrupt
+            request.report, clock, lambda: request.interrupt.requested
         )
         seen = dry_run.see(
             *(self._gateway, clock, services, sources),

@@ -253,6 +253,21 @@ class DrainTest(base.DrainTestCase):
         self.assertEqual('cmp01', host)
         self.assertIn('--timeout passed: in maintenance, but', words)
 
+    def test_timeout_while_hosts_are_looked_at(self) -> None:
+        def servers(host: str) -> list[model.Server]:
+            self.clock.sleep(20)
+            return self.cloud.servers(host)
+
+        self.gateway.servers.side_effect = servers
+        result = self.maintenance.drain(
+            ['cmp01', 'cmp02'], timeout=15, report=self.listener
+        )
+        self.gateway.servers.assert_called_once()
+        self.assertIs(Code.TIMEOUT, result.exit_code)
+        hosts, words = self.listener.troubles[-1]
+        self.assertEqual('cmp01, cmp02', hosts)
+        self.assertIn('--timeout passed: in maintenance, but', words)
+
 
 Fits = forecast.Fits
 
