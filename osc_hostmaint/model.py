@@ -175,7 +175,7 @@ class Server:
     #: Of its flavor, in MiB.
     memory_mb: int = 0
     #: Its root disk is made from an image, or it has an ephemeral or a swap
-    #: disk: that lies on the storage of its host, unless hosts share it.
+    #: disk: that is on the storage of its host, unless hosts share it.
     local_disk: bool = False
     #: Whose it is: the project's id.
     project_id: str = ''

@@ -266,8 +266,8 @@ def mark_all(
 ) -> tuple[list[Service], dict[str, str]]:
     """Put hosts into maintenance; return those that are, and errors.
 
-    Once a drain is over, as the user has interrupted it, say, no other host
-    is put there. Hosts to evacuate are: they are forced down already.
+    Once the user interrupts a drain, or its time is up, no other host is put
+    there. Hosts to evacuate are: they are forced down already.
     """
     ready: list[Service] = []
     errors: dict[str, str] = {}

@@ -41,7 +41,7 @@ _TASKS: dict[str, tuple[ActionKind, ...]] = {
 def assess_on_host(
     context: Context, view: Server, verdict: ServerStatus
 ) -> ServerStatus:
-    """Return where a server stands that lies on the host.
+    """Return where a server stands that is on the host.
 
     :param view: how it was last seen.
     :param verdict: what is to be done with it.

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 
-"""What can be done with a server that lies on the host, state by state.
+"""What can be done with a server that is on the host, state by state.
 
 An ordered list of small rules: the first that has a verdict gives it. A
 verdict is WAITING with the move that comes next, BUSY until something else has
@@ -237,6 +237,6 @@ RULES: tuple[Rule, ...] = (_moving, excluded, _by_status)
 
 
 def judge(server: model.Server, terms: Terms) -> ServerStatus:
-    """Return what is to be done with a server that lies on the host."""
+    """Return what is to be done with a server that is on the host."""
     verdicts = (rule(server, terms) for rule in terms.operation.rules)
     return next(verdict for verdict in verdicts if verdict)
