@@ -242,9 +242,12 @@ def _plan(
         request.policy,
         stagger=random.SystemRandom().random(),
     )
+    preparation = reporting.Preparation(request.report, clock)
     with hosts.add_errors(errors):
         plans = plan.make_plans(
-            gateway, clock, services, homes, policy, request.running
+            *(gateway, clock, services, homes, policy),
+            preparation,
+            request.running,
         )
     unseen = [p.home.host for p in plans if not (p.groups or p.left_alone)]
     return plans, errors | hosts.down_cell_errors(gateway, unseen)

@@ -9,6 +9,7 @@ import datetime
 from osc_hostmaint import model
 from osc_hostmaint.engine import exclusion
 from osc_hostmaint.engine import ports
+from osc_hostmaint.engine import reporting
 from osc_hostmaint.i18n import _
 from osc_hostmaint.planning import code as codes
 from osc_hostmaint.planning import policy as policies
@@ -75,6 +76,7 @@ def make_plans(
     services: Services,
     homes: abc.Sequence[Home],
     policy: policies.Policy,
+    preparation: reporting.Preparation,
     running: policies.Running | None = None,
 ) -> tuple[RestorePlan, ...]:
     """Return which servers to bring back, and from where.
@@ -92,7 +94,7 @@ def make_plans(
     """
     planner = _Planner(gateway, clock, services, policy, running)
     planner.see_records(homes)
-    planner.see_servers()
+    planner.see_servers(preparation)
     judged = [planner.judged(home) for home in homes]
     planner.exclude(homes, judged)
     told = {
@@ -160,14 +162,14 @@ class _Planner:
             for host, records in left.items()
         }
 
-    def see_servers(self) -> None:
+    def see_servers(self, preparation: reporting.Preparation) -> None:
         """Look at the servers that they are about."""
         hosts: set[str] = set()
         wanted: set[str] = set()
         for home, latest_moves in self._latest_moves.items():
             hosts.update(candidates.places(home, latest_moves))
             wanted.update(latest_moves)
-        for host in sorted(hosts):
+        for host in preparation.each(sorted(hosts), _('listing servers')):
             for server in self._gateway.servers(host):
                 if server.id in wanted:
                     self._see(server)

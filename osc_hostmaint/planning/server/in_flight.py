@@ -72,7 +72,9 @@ def _rests(record: Migration, view: Server) -> bool:
     """
     here = view.host == record.source and view.task_state is None
     moves = record.type != model.MigrationType.EVACUATION
-    return moves and here and view.seen_at >= record.seen_at
+    # Some records are of a resize to the same host.
+    shown = view.status in nova_states.MOVING or view.resized
+    return moves and here and not shown and view.seen_at >= record.seen_at
 
 
 def requested(

@@ -66,14 +66,16 @@ def _bring(run, expectations, *, looks) -> loop.DrainResult:
         return _failed(service.host, words)
     home = plan.Home(service, expectations.since)
     board = boards.Board(client, clock, services)
+    preparation = reporting.Preparation(reporting.Publisher(), clock)
     plans = plan.make_plans(
-        client, clock, services, [home], policy, expectations.running
+        *(client, clock, services, [home], policy),
+        preparation,
+        expectations.running,
     )
     seen = None
     if looks and any(each.groups for each in plans):
         _by_home, seen = capacity.look(
-            *(client, services, plans, policy),
-            reporting.Preparation(reporting.Publisher(), clock),
+            client, services, plans, policy, preparation
         )
     run.blind = seen is None or not seen.known
     if seen and seen.preview.capacity_forecast.misfits:
