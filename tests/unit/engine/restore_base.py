@@ -28,7 +28,10 @@ from tests.unit.simulation import world
 HOME, AWAY, FAR, FARTHEST = scene.HOSTS
 LIMIT = 3600.0
 LIVE, COLD = model.MigrationType.LIVE, model.MigrationType.COLD
-_OF_RUN = {'faults', 'interrupt_after', 'stop_after', 'kill_after'}
+_OF_RUN = {
+    *('faults', 'latency'),
+    *('interrupt_after', 'stop_after', 'kill_after'),
+}
 _CHANGING = faults_.POSTS | {'enable', 'disable', 'force_down'}
 RESUME = policies.Policy(suspended=policies.Suspended.RESUME)
 SHELVE = policies.Policy(suspended=policies.Suspended.SHELVE)

@@ -6,6 +6,7 @@ import typing as ty
 
 from osc_hostmaint import api
 from osc_hostmaint.planning import timing
+from tests.unit.engine import restore_base
 from tests.unit.operations import base
 
 HOSTS = ['cmp01', 'cmp02']
@@ -53,3 +54,18 @@ class SlowAnswersTestCase(base.DrainTestCase):
         self.given_slow(timing.PREPARATION_SAID_SECONDS / 10)
         self.maintenance.drain(HOSTS, report=self.listener)
         self.assertEqual([], self.published())
+
+
+class TestRestore(restore_base.RestoreTestCase):
+    def test_restore(self) -> None:
+        for host in (restore_base.AWAY, restore_base.FAR):
+            self.leave(dest=host)
+        done = self.restore(latency=timing.PREPARATION_SAID_SECONDS)
+        self.assertEqual(
+            [
+                'listing servers: 1 of 3 hosts done',
+                'listing servers: 2 of 3 hosts done',
+                'listing allocations: 1 of 2 hosts done',
+            ],
+            [words for words in done.recorder.troubles if 'hosts' in words],
+        )
